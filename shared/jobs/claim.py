@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from sqlalchemy import Text, and_, bindparam, case, cast, func, or_, select
 from typing_extensions import TypeVar
@@ -114,38 +114,44 @@ def claim_job(
     waiting job. A repeated call with the same nonce returns the same claim, so that no
     job is lost if the response to a commit is lost.
     """
-    with db.write() as session:
-        _read_along_indexes(session)
-        if (claimed := _find_by_nonce(session, device, nonce)) is not None:
-            return _build_claim(
-                session, claimed, claimed.fence, nonce, claimed.attempts
+    for _ in range(_MAX_TRIES):
+        # A transaction for each try: a claim that held the rows of two owners could
+        # wait for another claim that waits for it.
+        with db.write() as session:
+            _read_along_indexes(session)
+            if (claimed := _find_by_nonce(session, device, nonce)) is not None:
+                return _build_claim(
+                    session, claimed, claimed.fence, nonce, claimed.attempts
+                )
+            head = session.execute(_claim_statements(device).choose_owner).one_or_none()
+            if head is None:
+                return None
+            job = _lock_job(session, device, head.id, head.ready_key)
+            if job is None or _is_expired_now(db, session, job):
+                continue
+            transition(
+                db,
+                session,
+                job,
+                Event.CLAIM,
+                EVENTS[Event.CLAIM][job.state],
+                fence=Job.fence + 1,
+                attempts=Job.attempts + 1,
+                worker_id=device.worker_id,
+                claim_nonce=nonce,
+                lease_until=db.now + lease_seconds,
+                term_seconds=lease_seconds,
+                iteration_at_claim=Job.checkpoint_iteration,
+                claimed_at=db.now,
+                started_at=func.coalesce(Job.started_at, db.now),
+                ready_key=None,
+                error_code=None,
+                error_message=None,
+                error_hint=None,
+                error_retryable=None,
             )
-        tries = (_next_unexpired_job(db, session, device) for _ in range(_MAX_TRIES))
-        job = next(filter(None, tries), None)
-        if job is None:
-            return None
-        transition(
-            db,
-            session,
-            job,
-            Event.CLAIM,
-            EVENTS[Event.CLAIM][job.state],
-            fence=Job.fence + 1,
-            attempts=Job.attempts + 1,
-            worker_id=device.worker_id,
-            claim_nonce=nonce,
-            lease_until=db.now + lease_seconds,
-            term_seconds=lease_seconds,
-            iteration_at_claim=Job.checkpoint_iteration,
-            claimed_at=db.now,
-            started_at=func.coalesce(Job.started_at, db.now),
-            ready_key=None,
-            error_code=None,
-            error_message=None,
-            error_hint=None,
-            error_retryable=None,
-        )
-        return _build_claim(session, job, job.fence + 1, nonce, job.attempts + 1)
+            return _build_claim(session, job, job.fence + 1, nonce, job.attempts + 1)
+    return None
 
 
 def fits_device(device: Device) -> ColumnElement[bool]:
@@ -187,54 +193,62 @@ def _find_by_nonce(session: Session, device: Device, nonce: str) -> Job | None:
     )
 
 
-def _next_unexpired_job(db: Database, session: Session, device: Device) -> Job | None:
-    """Lock the next job, or expire it if its start deadline has passed."""
-    job = _next_job(session, device)
-    if job is None or job.start_deadline is None or job.started_at is not None:
-        return job
-    if session.scalar(select(db.now > job.start_deadline)):
-        transition(db, session, job, Event.EXPIRE, EVENTS[Event.EXPIRE][job.state])
+def _lock_job(
+    session: Session, device: Device, owner_id: str, ready_key: float
+) -> Job | None:
+    """Lock an owner, and the owner's next job that fits; None if others were faster."""
+    statements = _claim_statements(device)
+    values = {"owner_id": owner_id, "head": ready_key}
+    if session.scalar(statements.lock_owner, values) is None:
         return None
-    return job
+    return session.scalar(statements.lock_job, values)
 
 
-def _next_job(session: Session, device: Device) -> Job | None:
-    select_owner, select_job = _claim_statements(device)
-    chosen = session.execute(select_owner).one_or_none()
-    if chosen is None:
-        return None
-    return session.scalar(select_job, {"owner_id": chosen[0], "head": chosen[1]})
+def _is_expired_now(db: Database, session: Session, job: Job) -> bool:
+    """Expire a job whose start deadline has passed."""
+    if job.start_deadline is None or job.started_at is not None:
+        return False
+    if not session.scalar(select(db.now > job.start_deadline)):
+        return False
+    transition(db, session, job, Event.EXPIRE, EVENTS[Event.EXPIRE][job.state])
+    return True
+
+
+class _ClaimStatements(NamedTuple):
+    """Statements of a claim; parameters are the chosen `owner_id` and its `head`."""
+
+    choose_owner: Select[str, float]
+    lock_owner: Select[str]
+    lock_job: Select[Job]
 
 
 @lru_cache  # building takes longer than executing
-def _claim_statements(device: Device) -> tuple[Select[str, float], Select[Job]]:
-    """Statements that lock the next owner, and the owner's next job, for a device."""
+def _claim_statements(device: Device) -> _ClaimStatements:
+    """Build the statements of a claim for a device."""
     head = _head_of_owner(device)
     heads = (  # materialized, or each head would be read twice: to filter and to sort
-        select(Owner.id, head.label("ready_key"))
+        select(Owner.id, Owner.running, head.label("ready_key"))
         .where(owner_may_run())
         .cte("heads")
         .prefix_with("MATERIALIZED")
     )
-    select_owner = (
-        select(Owner.id, heads.c.ready_key)
-        .join(heads, heads.c.id == Owner.id)
-        .where(owner_may_run(), heads.c.ready_key.is_not(None))
-        .order_by(Owner.running, heads.c.ready_key)
-        .limit(1)
-        .with_for_update(of=Owner)
-    )
     owner_id: BindParameter[str] = bindparam("owner_id")
     oldest: BindParameter[float] = bindparam("head")
-    select_job = (
-        select(Job)
+    return _ClaimStatements(
+        choose_owner=select(heads.c.id, heads.c.ready_key)
+        .where(heads.c.ready_key.is_not(None))
+        .order_by(heads.c.running, heads.c.ready_key)
+        .limit(1),
+        lock_owner=select(Owner.id)
+        .where(Owner.id == owner_id, owner_may_run())
+        .with_for_update(),
+        lock_job=select(Job)
         .where(Job.owner_id == owner_id, Job.ready_key >= oldest)
         .where(fits_device(device))
         .order_by(Job.ready_key, Job.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True),
     )
-    return select_owner, select_job
 
 
 def _head_of_owner(device: Device) -> ColumnElement[float | None]:

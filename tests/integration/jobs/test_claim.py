@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
 import pytest
-from sqlalchemy import Engine, delete, event, insert, text
+from sqlalchemy import Engine, delete, event, insert, select, text, update
 
 from shared.assets import NewAsset, add_asset
 from shared.auth.api_keys import ensure_owner
+from shared.db.database import Database
+from shared.db.models.auth import Owner
 from shared.db.models.jobs import Job, JobEvent, JobInput, JobSegment
 from shared.errors import QueueFull
 from shared.jobs.actions import cancel
@@ -29,6 +34,7 @@ from tests.support.job_rows import (
     row,
     submit,
 )
+from tests.support.processes import wait_until
 
 _ROWS_READ = """
   SELECT sum(seq_tup_read + idx_tup_fetch)::int
@@ -226,6 +232,38 @@ def test_a_claim_reads_no_more_behind_a_thousand_jobs_that_do_not_fit(db, unfit)
     _copy_job(db, job, 1000, **unfit)
 
     assert 0 < _work(db, find_nothing) < 2 * few
+
+
+def test_a_claim_that_waits_for_an_owner_holds_no_other(postgresql_url, clock):
+    """Two claims that each held what the other waits for would be a deadlock."""
+    with (
+        closing(Database(postgresql_url, clock)) as db,
+        ThreadPoolExecutor() as threads,
+    ):
+        submit(db, "own_a")
+        clock.advance(1)
+        theirs = submit(db, "own_b")
+        with db.write() as second:
+            second.execute(_lock_of("own_b"))
+            with db.write() as first:
+                first.execute(_lock_of("own_a"))
+                claimed = threads.submit(claim, db)
+                _wait_for_a_waiting_lock(db)
+                limited = update(Owner).values(max_running=0)
+                first.execute(limited.where(Owner.id == "own_a"))
+            _wait_for_a_waiting_lock(db)
+            second.execute(_lock_of("own_a"))
+        assert claimed.result().job_id == theirs
+
+
+def _lock_of(owner_id):
+    return select(Owner).where(Owner.id == owner_id).with_for_update(nowait=True)
+
+
+def _wait_for_a_waiting_lock(db):
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with db.read() as session:
+        wait_until(lambda: session.scalar(waiting), lambda: "nobody waits for a lock")
 
 
 def _copy_job(db, job, count, **changes):
