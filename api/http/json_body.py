@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from api.http.body import body_slot
 from api.http.schemas import EmptyBody
 from api.http.slots import MAX_FIELD_BYTES
-from api.http.validation import field_errors
+from api.http.validation import field_errors, shorten
 from shared.errors import (
     FieldError,
     ImmutableField,
@@ -31,6 +31,7 @@ JSON = "application/json"
 
 _INTEGERS_END = 2**63  # upper bound of integers in bodies
 _MAX_DEPTH = 20  # bodies of the API need three
+_MAX_DIGITS = 4_300  # of an integer; int() accepts no more
 
 
 def parse_object(text: str, field: str, example: str = "{...}") -> dict[str, Any]:
@@ -68,12 +69,15 @@ def parse_json(text: str, field: str) -> object:
     Raises:
         MalformedJson: The text is not strict JSON.
     """
+    if text.startswith("\ufeff"):
+        raise MalformedJson(f"{field}: begins with a byte order mark; leave it out")
     try:
         value: object = json.loads(
             text,
             object_pairs_hook=_reject_duplicates,
             parse_constant=_reject_constant,
             parse_float=_read_number,
+            parse_int=_read_integer,
         )
     except json.JSONDecodeError as error:
         raise MalformedJson(
@@ -94,7 +98,7 @@ def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in pairs:
         if name in result:
-            raise ValueError(f"{name!r} is given twice")
+            raise ValueError(f"{shorten(repr(name))} is given twice")
         result[name] = value
     return result
 
@@ -108,6 +112,12 @@ def _read_number(text: str) -> float:
     number = float(text)
     is_integer = number.is_integer() and abs(number) < _INTEGERS_END
     return int(number) if is_integer else number
+
+
+def _read_integer(text: str) -> int:
+    if (digits := len(text.lstrip("-"))) > _MAX_DIGITS:
+        raise ValueError(f"a number has {digits:,} digits, more than {_MAX_DIGITS:,}")
+    return int(text)
 
 
 def _is_encodable(value: object) -> bool:

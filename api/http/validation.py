@@ -46,8 +46,9 @@ def field_errors(
 
 
 def json_pointer(location: Iterable[int | str]) -> str:
-    """Return a location of Pydantic as a JSON pointer (RFC 6901)."""
-    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in location)
+    """Return a location of Pydantic as a JSON pointer (RFC 6901), with names cut."""
+    names = (shorten(str(step)) for step in location)
+    steps = (name.replace("~", "~0").replace("/", "~1") for name in names)
     return "".join(f"/{step}" for step in steps)
 
 
@@ -76,7 +77,7 @@ def _message(detail: ErrorDetails, model: type[BaseModel], field_list: str) -> s
         and detail["msg"][0].isupper()
         and (detail["type"] != "value_error")
     ):
-        return f"{message}, not {_shorten(repr(value))}"
+        return f"{message}, not {shorten(repr(value))}"
     return message
 
 
@@ -85,10 +86,11 @@ def _unknown_field(name: str, model: type[BaseModel]) -> str:
         name[:_MAX_SHOWN], model.model_fields, n=1, cutoff=_MIN_SIMILARITY
     )
     suggestion = f"; did you mean {matches[0]!r}?" if matches else ""
-    return f"{_shorten(repr(name))} is not known here{suggestion}"
+    return f"{shorten(repr(name))} is not known here{suggestion}"
 
 
-def _shorten(text: str) -> str:
+def shorten(text: str) -> str:
+    """Cut a long name or value of a request, for a message."""
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 

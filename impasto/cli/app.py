@@ -53,7 +53,7 @@ class _CommandGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except ImpastoError as error:
-            for line in error_lines(error):
+            for line in error_lines(error, ctx.invoked_subcommand):
                 print_message(line)
             raise typer.Exit(error.exit_code) from error
 

@@ -11,12 +11,12 @@ DIFFERENT = 9  # a reproduced picture has other bytes
 INTERRUPTED = 130
 
 
-def error_lines(error: ImpastoError) -> list[str]:
+def error_lines(error: ImpastoError, command: str | None = None) -> list[str]:
     """Return the lines that explain an error: problem, invalid values, next step."""
     lines = [f"error: {error}"]
     if isinstance(error, ApiError) and error.errors:
         lines = ["error: invalid values"]
-        lines += [f"  {describe_field(field)}" for field in error.errors]
+        lines += [f"  {describe_field(field, command)}" for field in error.errors]
     if hint := shell_hint(error):
         lines.append(f"hint: {hint}")
     return lines

@@ -23,6 +23,7 @@ _BY_CODE = {
     "version-mismatch": "the job has changed meanwhile; try again",
 }
 _ACTION = re.compile(r"POST /v1/jobs/(\w+)/(\w+)")
+_KEYS_OF_COMMANDS = {"set": "/", "fork": "/params/"}  # pointers of KEY=VALUE
 _OPTIONS_BY_FIELD = {"segments": "steer", "styles": "STYLE", "content": "PHOTO"}
 
 
@@ -35,15 +36,17 @@ def shell_hint(error: ImpastoError) -> str:
     return _BY_CODE.get(error.code, error.hint)
 
 
-def describe_field(field: FieldError) -> str:
-    """Return an invalid value with the name of its option.
+def describe_field(field: FieldError, command: str | None = None) -> str:
+    """Return an invalid value with the name of its option, or of its KEY=VALUE.
 
     `/params/max_edge` becomes `--max-edge`. Values inside an option keep their pointer.
     """
     parts = field.pointer.removeprefix("/params").strip("/").split("/")
     if not parts[0].isidentifier():
         return f"{field.pointer}: {field.detail}"
+    keys = _KEYS_OF_COMMANDS.get(command or "")
+    is_key = keys is not None and field.pointer.startswith(keys)
     option = _OPTIONS_BY_FIELD.get(parts[0]) or parts[0].replace("_", "-")
     name = option if option.isupper() else f"--{option}"
     place = "".join(f" {part}" for part in parts[1:])
-    return f"{name}{place}: {field.detail}"
+    return f"{parts[0] if is_key else name}{place}: {field.detail}"

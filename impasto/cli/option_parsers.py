@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from impasto.errors import InvalidOption
@@ -39,10 +40,21 @@ def parse_param(text: str) -> tuple[str, object]:
     """
     key, separator, value = text.partition("=")
     try:
-        return key, json.loads(value if separator else "")
+        return key, parse_json(value if separator else "")
     except ValueError as error:
         usage = "write KEY=JSON, like tv_weight=0.1 or init='\"noise\"'"
         raise _invalid_option("set", text, usage) from error
+
+
+def parse_json(text: str) -> object:
+    """Parse JSON, without the NaN and Infinity that Python adds.
+
+    Raises:
+        ValueError: The text is no JSON, or has a number that is not finite.
+    """
+    value: object = json.loads(text)
+    json.dumps(value, allow_nan=False)  # also finds 1e999
+    return value
 
 
 def parse_layers(option: str, text: str) -> dict[str, float]:
@@ -100,10 +112,19 @@ def parse_numbered_files(
             )
         if index in files:
             raise _invalid_option(option, text, f"STYLE {number} has one already")
-        if not Path(name).is_file():
-            raise _invalid_option(option, text, f"there is no file {name!r}")
+        if problem := file_problem(Path(name)):
+            raise _invalid_option(option, text, f"file {name!r} {problem}")
         files[index] = Path(name)
     return files
+
+
+def file_problem(path: Path) -> str:
+    """Return why a picture cannot be read from `path`; empty if it is a file."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # also a name that is too long, for which is_file may raise it
+        return "does not exist"
+    return "" if S_ISREG(mode) else "is no regular file"
 
 
 def _parse_style_weights(

@@ -7,6 +7,7 @@ such a dataclass to the signature of a command.
 from __future__ import annotations
 
 import inspect
+import math
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path  # noqa: TC003 - Typer reads it
@@ -36,6 +37,7 @@ from impasto.client.params import (  # noqa: TC001 - Typer reads them
     StyleLoss,
 )
 from impasto.client.uploads import StyleImage
+from impasto.errors import InvalidOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -290,6 +292,10 @@ class StyleOptions:
             if field.name not in _NOT_PARAMS
             and (value := getattr(self, field.name)) is not None
         }
+        for name, value in params.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                option = name.replace("_", "-")
+                raise InvalidOption(f"--{option} {value}: write a finite number")
         if self.init_image is not None:
             params.setdefault("init", "image")
         for name in _LAYER_PARAMS & params.keys():

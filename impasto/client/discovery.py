@@ -60,9 +60,12 @@ def is_loopback_url(url: str) -> bool:
 
 
 def _require_http_url(url: str) -> str:
+    import httpx2  # noqa: PLC0415 - other users of this module do not need it
+
     try:
         parts = urlsplit(url)
-    except ValueError:  # such as half of an IPv6 address
+        httpx2.URL(url).raw_host.decode().encode("idna")  # as the resolver encodes it
+    except (ValueError, httpx2.InvalidURL):  # such as half of an IPv6 address
         parts = urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ServerUnreachable(

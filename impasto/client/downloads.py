@@ -24,8 +24,15 @@ def require_writable(path: Path) -> None:
     """Check that a picture can be saved as `path`, before its job is submitted.
 
     Raises:
-        CannotSave: The folder is missing or not writable, or `path` is a folder.
+        CannotSave: The folder is missing or not writable, or `path` is a folder or has
+            too long a name.
     """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # the folder is checked below
+    except OSError as error:  # is_dir would raise it, or not, by the version of Python
+        raise save_error(path, error.strerror or str(error)) from error
     if path.is_dir():
         raise save_error(path, "it is a folder")
     if not path.parent.is_dir():
@@ -63,7 +70,8 @@ def save_error(path: Path, reason: str) -> CannotSave:
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path`; rename it to `path` at the block's end."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    prefix = f".{path.name[:40]}."  # a longer one could exceed the limit of a name
+    handle, name = tempfile.mkstemp(prefix=prefix, dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as target:

@@ -103,7 +103,7 @@ def _check_database(settings: Settings) -> str:
             f"{shown}: its tables are missing or old",
             "run: impasto migrate ('impasto up' does it by itself)",
         )
-    return f"{shown}, its clock is {_check_clock(settings):+.1f} s off this host's"
+    return f"{shown}, its clock is {_check_clock(settings):+z.1f} s off this host's"
 
 
 def _require_creatable(url: URL) -> None:

@@ -90,7 +90,7 @@ class ExploreParams(BaseModel):
         names = layer_names(info.data.get("network", "vgg16"))
         if unknown := sorted(set(layers) - set(names)):
             raise ValueError(
-                f"unknown layer(s) {', '.join(unknown)}; use {', '.join(names)}"
+                f"unknown layer(s) {', '.join(unknown)[:200]}; use {', '.join(names)}"
             )
         if len(set(layers)) < len(layers):
             raise ValueError("a layer is named twice")

@@ -309,7 +309,7 @@ class StyleParams(BaseModel):
         names = layer_names(info.data.get("network", "vgg16"))
         if unknown := sorted(set(layers) - set(names)):
             raise ValueError(
-                f"unknown layer(s) {', '.join(unknown)}; use {', '.join(names)}"
+                f"unknown layer(s) {', '.join(unknown)[:200]}; use {', '.join(names)}"
             )
         if not any(layers.values()):
             raise ValueError("at least one layer needs a weight above 0")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from impasto.cli.exit_codes import error_lines
 from impasto.cli.job_ids import resolve_job_id
+from impasto.cli.option_parsers import parse_json
 from impasto.cli.output import print_line, print_message
 from impasto.cli.session import ApiUrl, AsJson, JobId, JobIds, connect
 from impasto.errors import ImpastoError, InvalidOption
@@ -133,15 +133,19 @@ def parse_change(text: str) -> tuple[str, object]:
     """Parse KEY=VALUE; a value that is not JSON is a text.
 
     Raises:
-        InvalidOption: The text has no `=`, or no key.
+        InvalidOption: The text has no `=`, or no key, or its styles are no list.
     """
     key, separator, value = text.partition("=")
     if not separator or not key:
         raise InvalidOption(f"{text!r}: write KEY=VALUE, like style_weight=4")
     try:
-        return key, json.loads(value)
+        parsed = parse_json(value)
     except ValueError:
-        return key, value
+        parsed = value
+    if key == "styles" and not isinstance(parsed, list):
+        usage = """write styles='[{"weight": 1}, {"weight": 3}]'"""
+        raise InvalidOption(f"{text!r}: {usage}")
+    return key, parsed
 
 
 def remove(

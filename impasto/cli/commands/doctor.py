@@ -40,15 +40,15 @@ def _check_farm(api_url: str | None) -> tuple[bool, bool]:
     try:
         with connect(api_url) as client:
             queue = client.queue()
-            word = "ok   " if queue["workers"] else "WRONG"
-            print_line(
-                f"{word} farm      {client.base_url}, {queue['workers']} workers"
-            )
-            if not queue["workers"]:
+            count = queue["workers"]
+            word = "ok   " if count else "WRONG"
+            workers = "1 worker" if count == 1 else f"{count} workers"
+            print_line(f"{word} farm      {client.base_url}, {workers}")
+            if not count:
                 print_line(
                     "      start one: impasto worker; look at its log if it ends"
                 )
     except ImpastoError as error:
         print_line(f"-     farm      {error}")
         return False, False
-    return True, not queue["workers"]
+    return True, not count

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from impasto.cli.exit_codes import INTERRUPTED
+from impasto.cli.option_parsers import file_problem
 from impasto.cli.options import JobRequest, StyleOptions, with_style_options
 from impasto.cli.output import print_line, print_message
 from impasto.cli.session import STDIO, ApiUrl, AsJson, connect
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 
 def _require_file_or_stdin(path: Path) -> Path:
-    if path != STDIO and not path.is_file():
-        raise typer.BadParameter(f"file '{path}' does not exist.")
+    if path != STDIO and (problem := file_problem(path)):
+        raise typer.BadParameter(f"file '{path}' {problem}.")
     return path
 
 

@@ -52,6 +52,67 @@ def test_a_fork_names_them_too(api):
     }  # fmt: skip
 
 
+def test_a_long_unknown_name_is_cut_as_a_long_value_is(api, a_picture):
+    body = {"a" * 100_000: 1, "params": {"b" * 100_000: 1}}
+    job_id = api.submitted()
+
+    for response in (
+        api.client.post(f"/v1/jobs/{job_id}/fork", json=body),
+        api.client.patch(f"/v1/jobs/{job_id}", json=body),
+        api.client.post("/v1/jobs", json=body),
+        api.submit([("content", a_picture()), ("style", a_picture())], **body),
+    ):
+        assert response.status_code == 422
+        assert "/" + "a" * 40 + "..." in response.text
+        assert len(response.data) < 3_000
+
+
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        ("jobs", {"style_layers": {"a" * 100_000: 1}}),
+        ("explorations", {"layers": ["a" * 100_000]}),
+    ],
+)
+def test_a_long_name_of_a_layer_is_cut(api, path, params):
+    response = api.client.post(f"/v1/{path}", json={"params": params})
+
+    assert "unknown layer(s) aaa" in response.json["detail"]
+    assert len(response.data) < 3_000
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"iterations": ' + "9" * 5_000 + "}", "a number has 5,000 digits, more than"),
+        ('{"iterations": -' + "9" * 5_000 + "}", "a number has 5,000 digits"),
+        ('\ufeff{"iterations": 9}', "begins with a byte order mark"),
+        ('{"' + 2 * ("a" * 9_000 + '": 1, "') + '": 1}', "aaa... is given twice"),
+    ],
+)
+def test_json_that_is_refused_is_described_in_our_words(api, text, why):
+    response = api.client.patch(
+        f"/v1/jobs/{api.submitted()}",
+        data=text.encode(),
+        content_type="application/merge-patch+json",
+    )
+
+    assert (response.status_code, response.json["code"]) == (400, "malformed-json")
+    assert why in response.json["detail"]
+    assert len(response.data) < 1_000
+    assert not re.search("sys|utf-8-sig", response.text)
+
+
+def test_the_longest_number_that_is_read_is_out_of_range(api):
+    response = api.client.patch(
+        f"/v1/jobs/{api.submitted()}",
+        data='{"iterations": -' + "9" * 4_300 + "}",
+        content_type="application/merge-patch+json",
+    )
+
+    assert pointers(response) == {"/iterations"}
+
+
 def test_a_form_names_wrong_words_and_wrong_pictures_together(api, a_picture):
     files = [("content", b"no picture"), ("style", b"nor this"), ("style", a_picture())]
 

@@ -181,7 +181,7 @@ def test_planned_changes_are_sent_in_the_order_given(submit):
         ("--mask", "first=m.png", "write N=FILE"),
         ("--mask", "0=m.png", "counted from 1, and there are 2"),
         ("--region", "3=m.png", "counted from 1, and there are 2"),
-        ("--mask", "1=none.png", "there is no file 'none.png'"),
+        ("--mask", "1=none.png", "file 'none.png' does not exist"),
         ("--steer", "20", "write ITERATION:NAME=NUMBER"),
         ("--steer", "-1:tv_weight=1", "write ITERATION:NAME=NUMBER"),
         ("--steer", "20:tv_weight=much", "write ITERATION:NAME=NUMBER"),
@@ -195,6 +195,10 @@ def test_planned_changes_are_sent_in_the_order_given(submit):
         ("--schedule", "a:b", "a:b"),
         ("--set", "x", "x"),
         ("--set", "x=y", "x=y"),
+        ("--set", "tv_weight=NaN", "write KEY=JSON"),
+        ("--set", "tv_weight=1e999", "write KEY=JSON"),
+        ("--mask", f"1={300 * 'n'}.png", "does not exist"),
+        ("--mask", "1=/dev/null", "is no regular file"),
     ],
 )
 def test_a_value_that_cannot_be_read_is_wrong_usage_and_says_how_to_write_it(
@@ -205,6 +209,31 @@ def test_a_value_that_cannot_be_read_is_wrong_usage_and_says_how_to_write_it(
     assert result.exit_code == 2
     assert result.stderr.startswith(f"error: {flag} {value!r}: ")
     assert why in result.stderr
+    assert farm.seen == []
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_refused_by_the_name_of_its_flag(
+    impasto, farm, pictures, value
+):
+    result = impasto("submit", *pictures, f"--style-weight={value}")
+
+    assert result.exit_code == 2
+    assert result.stderr == f"error: --style-weight {value}: write a finite number\n"
+    assert farm.seen == []
+
+
+@pytest.mark.parametrize(
+    ("photo", "why"),
+    [("/dev/null", "is no regular file"), (300 * "n" + ".jpg", "does not exist")],
+)
+def test_a_photo_that_is_no_file_is_wrong_usage_and_says_why(
+    impasto, farm, pictures, photo, why
+):
+    result = impasto("submit", photo, pictures[1])
+
+    assert result.exit_code == 2
+    assert why in " ".join(result.stderr.split())
     assert farm.seen == []
 
 

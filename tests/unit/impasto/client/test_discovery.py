@@ -59,11 +59,25 @@ def test_only_the_user_may_read_the_stack_file(tmp_path):
     assert (tmp_path / "stack.json").stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8470", "ftp://x", "http://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("127.0.0.1:8470", "ftp://x", "http://", "http://[::1"),
+        *("http://..", "http://" + 100 * "a", "http://é..x", "http://x:port"),
+    ],
+)
 def test_an_address_that_is_none_is_refused_with_an_example(url):
     with pytest.raises(ServerUnreachable) as caught:
         find_server_url(url, {})
+    assert "is not the address of a server" in str(caught.value)
     assert "http://" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1]:80", "http://é.example", "http://example.org.", "http://a_b"]
+)
+def test_an_address_of_any_kind_is_accepted(url):
+    assert find_server_url(url, {}) == url
 
 
 def test_home_is_absolute_also_when_told_in_short():

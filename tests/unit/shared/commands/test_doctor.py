@@ -53,6 +53,14 @@ def test_a_running_farm_has_redis_and_the_port_already(examine):
     ]  # fmt: skip
 
 
+def test_a_clock_that_is_right_has_no_minus(examine, monkeypatch):
+    monkeypatch.setattr(doctor, "_check_clock", lambda _settings: -0.01)
+
+    _, said = examine("--farm-is-up")
+
+    assert "its clock is +0.0 s off" in said
+
+
 def test_tables_that_are_missing(examine, tmp_path):
     path = tmp_path / "none.sqlite"
     code, said = examine("--farm-is-up", database_url=f"sqlite:///{path}")

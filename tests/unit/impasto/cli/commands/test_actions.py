@@ -120,3 +120,46 @@ def test_a_job_can_be_submitted_with_deadlines(farm, impasto, tmp_path):
                         ("cancel_after", "3600")):  # fmt: skip
         assert f'name="{name}"\r\n\r\n{value}\r\n' in body
     assert 'name="max_attempts"' not in body
+
+
+@pytest.mark.parametrize("words", [["set", JOB], ["fork", JOB, "--from", "9", "--set"]])
+def test_styles_that_are_no_list_are_wrong_usage_with_an_example(farm, impasto, words):
+    result = impasto(*words, "styles=1,2")
+
+    assert result.exit_code == 2
+    assert """styles='[{"weight": 1}, {"weight": 3}]'""" in result.stderr
+    assert farm.seen == []
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999"])
+def test_a_number_that_json_lacks_is_left_to_the_server_as_a_text(
+    farm, impasto, number
+):
+    farm.answers(f"GET {SELF}", Answer(body=job("running", revision=17)))
+    farm.answers(f"PATCH {SELF}", Answer(202, job("running")))
+
+    assert impasto("set", JOB, f"style_weight={number}").exit_code == 0
+    assert json.loads(farm.seen[-1][3]) == {"style_weight": number}
+
+
+def test_set_names_its_keys_and_not_flags_that_it_lacks(farm, impasto):
+    wrong = [{"pointer": "/style_weight", "code": "x", "detail": "too small"}]
+    farm.answers(f"GET {SELF}", Answer(body=job("running", revision=17)))
+    farm.answers(f"PATCH {SELF}", Answer(422, problem("validation", errors=wrong)))
+
+    said = impasto("set", JOB, "style_weight=-1").stderr
+
+    assert "\n  style_weight: too small\n" in said
+
+
+def test_fork_names_its_keys_and_the_flags_that_it_has(farm, impasto):
+    wrong = [
+        {"pointer": pointer, "code": "x", "detail": "wrong"}
+        for pointer in ("/params/style_weight", "/from")
+    ]
+    farm.answers(f"POST {SELF}/fork", Answer(422, problem("validation", errors=wrong)))
+
+    said = impasto("fork", JOB, "--from", "9", "--set", "style_weight=-1").stderr
+
+    assert "\n  style_weight: wrong\n" in said
+    assert "\n  --from: wrong\n" in said

@@ -83,6 +83,14 @@ def test_a_full_disk_behind_standard_output_takes_one_line(farm, words):
     assert (done.returncode, done.stderr) == (1, said)
 
 
+@pytest.mark.parametrize(("count", "words"), [(1, "1 worker"), (2, "2 workers")])
+def test_doctor_counts_the_workers(farm, impasto, monkeypatch, count, words):
+    monkeypatch.setenv("IMPASTO_PORT", "abc")  # the other checks end at once
+    farm.answers("GET /v1/queue", Answer(body={"workers": count}))
+
+    assert impasto("doctor").stdout == f"ok    farm      {farm.url}, {words}\n"
+
+
 def test_doctor_names_a_wrong_setting_once(impasto, monkeypatch, capfd):
     monkeypatch.setenv("IMPASTO_PORT", "abc")
 
@@ -91,7 +99,13 @@ def test_doctor_names_a_wrong_setting_once(impasto, monkeypatch, capfd):
 
 
 @pytest.mark.parametrize(
-    ("output", "why"), [("none/b.png", "there is no folder"), ("", "is a folder")]
+    ("output", "why"),
+    [
+        ("none/b.png", "there is no folder"),
+        ("photo.jpg/b.png", "there is no folder"),
+        ("", "is a folder"),
+        (300 * "n" + ".png", "File name too long"),
+    ],
 )
 def test_run_submits_nothing_that_it_could_not_save(
     farm, impasto, pictures, tmp_path, output, why
@@ -104,13 +118,34 @@ def test_run_submits_nothing_that_it_could_not_save(
     assert farm.seen == []
 
 
-def test_a_download_that_cannot_be_saved_is_one_line(farm, impasto, tmp_path):
+@pytest.mark.parametrize("name", ["none/b.png", 300 * "n" + ".png"])
+def test_a_download_that_cannot_be_saved_is_one_line(farm, impasto, tmp_path, name):
     farm.answers(f"GET /v1/jobs/{JOB}/result", Answer(body=b"png"))
 
-    result = impasto("download", JOB, "-o", tmp_path / "none" / "b.png")
+    result = impasto("download", JOB, "-o", tmp_path / name)
 
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_sheet_with_too_long_a_name_is_refused_before_its_jobs(
+    farm, impasto, pictures, tmp_path
+):
+    result = impasto("sheet", *pictures, "-o", tmp_path / (300 * "n" + ".png"))
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: cannot save")
+    assert farm.seen == []
+
+
+def test_a_picture_is_saved_by_the_longest_name_that_a_file_may_have(
+    farm, impasto, tmp_path
+):
+    farm.answers(f"GET /v1/jobs/{JOB}/result", Answer(body=b"png"))
+    path = tmp_path / (251 * "n" + ".png")
+
+    assert impasto("download", JOB, "-o", path).exit_code == 0
+    assert path.read_bytes() == b"png"
 
 
 @pytest.mark.parametrize("key", ["clé", "imp_1\nX-Other: 1", "imp\x7f"])
