@@ -362,9 +362,8 @@ def warn_if_home_is_open(home: Path) -> None:
 
 def _complaints(error: ValidationError) -> list[str]:
     return [
-        " ".join(
-            [*(f"IMPASTO_{str(name).upper()}:" for name in item["loc"]), item["msg"]]
-        )
+        "".join(f"IMPASTO_{str(name).upper()}: " for name in item["loc"])
+        + item["msg"].removeprefix("Value error, ")
         for item in error.errors()
         if item["type"] != "default_factory_not_called"  # because of another error
     ]

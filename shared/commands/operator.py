@@ -53,7 +53,8 @@ def opened_database(command: str) -> Iterator[Database]:
         with closing(Database(url)) as database:
             yield database
     except (ImpastoError, DatabaseError) as error:
-        first_line = str(error).partition("\n")[0]  # SQLAlchemy adds the statement
+        cause = getattr(error, "orig", error)  # without SQLAlchemy's statement
+        first_line = str(cause).partition("\n")[0]
         typer.echo(f"{command}: {first_line}", err=True)
         if _lacks_tables(url, error):
             typer.echo("run 'impasto migrate' first", err=True)

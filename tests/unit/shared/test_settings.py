@@ -159,6 +159,7 @@ def test_a_value_that_no_process_could_use_is_one_line(
     assert caught.value.code == 2
     assert said.startswith(f"settings: IMPASTO_{name}: ")
     assert said.count("\n") == 1
+    assert "Value error" not in said
 
 
 def test_a_refused_address_does_not_show_its_password(monkeypatch, capsys):
