@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,10 +11,30 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _MIB = 2**20
+_MAX_PORT = 65535
+_HOST_AND_PORT = r"(\[[^]/?#]+\]|[^:/?#@]*)(:(?P<port>\d*))?"
+_URL_FORMS = {
+    # SQLAlchemy allows a password with slashes, redis-py does not.
+    "database_url": r"sqlite(\+pysqlite)?:///[^?].*|"
+    rf"postgresql\+psycopg://([^:/]*(:[^@]*)?@)?{_HOST_AND_PORT}([/?].*)?",
+    "redis_url": rf"rediss?://([^/?#]*@)?{_HOST_AND_PORT}(/\d*)?(\?.*)?|"
+    r"unix:///[^?]+(\?db=\d+)?",
+    "storage_url": "file:///.+",
+}
+
+# Threads, sockets and times in the database take values of this size.
+Seconds = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
+Days = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
 
 
 def _database_under(data: dict[str, Any]) -> str:
@@ -48,7 +69,8 @@ class Settings(BaseSettings):
         description="`redis://HOST:PORT/DB` or `unix:///SOCKET?db=0`",
     )
     storage_url: str = Field(
-        default_factory=_blobs_under, description="folder of all blobs: `file://FOLDER`"
+        default_factory=_blobs_under,
+        description="folder of all blobs: `file:///FOLDER`",
     )
     weights_dir: Path = Field(
         default_factory=lambda: user_cache_path("impasto") / "weights",
@@ -80,120 +102,140 @@ class Settings(BaseSettings):
         "worker of `--devices` uses the next port; 0: no metrics",
     )
     api_threads: int = Field(
-        default=64, ge=2, description="requests at once, besides streams and long polls"
+        default=64,
+        ge=2,
+        le=10_000,
+        description="requests at once, besides streams and long polls",
     )
     max_streams: int = Field(
-        default=256, ge=1, description="streams and long polls at once, a thread each"
+        default=256,
+        ge=1,
+        le=10_000,
+        description="streams and long polls at once, a thread each",
     )
     max_streams_per_owner: int = Field(
-        default=32, ge=1, description="the same, per owner; with keys only"
+        default=32, ge=1, le=10_000, description="the same, per owner; with keys only"
     )
-    stream_seconds: float = Field(
-        default=600, gt=0, description="age at which a stream asks for a reconnect"
+    stream_seconds: Seconds = Field(
+        default=600, description="age at which a stream asks for a reconnect"
     )
-    stream_heartbeat_seconds: float = Field(
-        default=15, gt=0, description="time after which a silent stream sends a comment"
+    stream_heartbeat_seconds: Seconds = Field(
+        default=15, description="time after which a silent stream sends a comment"
     )
 
     submits_per_minute: int = Field(
         default=60,
         ge=0,
+        le=1_000_000,
         description="requests that create something, per key; 0: no limit",
     )
     requests_per_minute: int = Field(
-        default=1_200, ge=0, description="all other requests per key; 0: no limit"
+        default=1_200,
+        ge=0,
+        le=1_000_000,
+        description="all other requests per key; 0: no limit",
     )
 
     max_upload_bytes: int = Field(
-        default=32 * _MIB, ge=1, description="size of an uploaded picture"
+        default=32 * _MIB, ge=1, le=2**40, description="size of an uploaded picture"
     )
     max_pixels: int = Field(
         default=64 * 2**20,
         ge=1,
+        le=2**40,
         description="pixels of an uploaded picture: 8192 x 6144 fits",
     )
-    max_decodes: int = Field(default=2, ge=1, description="pictures decoded at once")
-    max_queued_per_owner: int = Field(
-        default=1_000, ge=1, description="waiting jobs of an owner"
+    max_decodes: int = Field(
+        default=2, ge=1, le=1_000, description="pictures decoded at once"
     )
-    max_queued: int = Field(default=100_000, ge=1, description="waiting jobs in all")
+    max_queued_per_owner: int = Field(
+        default=1_000, ge=1, le=1_000_000, description="waiting jobs of an owner"
+    )
+    max_queued: int = Field(
+        default=100_000, ge=1, le=1_000_000_000, description="waiting jobs in all"
+    )
     min_free_bytes: int = Field(
-        default=256 * _MIB, ge=0, description="free storage that a new job needs"
+        default=256 * _MIB,
+        ge=0,
+        le=2**62,
+        description="free storage that a new job needs",
     )
 
-    max_attempts: int = Field(default=4, ge=1, description="attempts of a failing job")
-    retry_seconds: float = Field(
+    max_attempts: int = Field(
+        default=4, ge=1, le=100, description="attempts of a failing job"
+    )
+    retry_seconds: Seconds = Field(
         default=10,
-        gt=0,
         description="pause before attempt 2; times 4 for each later one",
     )
-    lease_seconds: float = Field(
-        default=30, gt=0, description="time without heartbeat until a job is rescued"
+    lease_seconds: Seconds = Field(
+        default=30, description="time without heartbeat until a job is rescued"
     )
-    heartbeat_seconds: float = Field(
-        default=2, gt=0, description="time between heartbeats of a running job"
+    heartbeat_seconds: Seconds = Field(
+        default=2, description="time between heartbeats of a running job"
     )
-    stall_seconds: float = Field(
-        default=120, gt=0, description="time without progress until heartbeats end"
+    stall_seconds: Seconds = Field(
+        default=120, description="time without progress until heartbeats end"
     )
-    watchdog_seconds: float = Field(
+    watchdog_seconds: Seconds = Field(
         default=60,
-        gt=0,
         description="time until a worker that ignores due jobs is replaced",
     )
-    unschedulable_after_seconds: float = Field(
+    unschedulable_after_seconds: Seconds = Field(
         default=60,
-        gt=0,
         description="time until a job that no known device can run fails",
     )
-    rescue_seconds: float = Field(
-        default=5, gt=0, description="time between two rounds of the maintenance"
+    rescue_seconds: Seconds = Field(
+        default=5, description="time between two rounds of the maintenance"
     )
-    renotify_seconds: float = Field(
-        default=10, gt=0, description="time until workers are notified of a job again"
+    renotify_seconds: Seconds = Field(
+        default=10, description="time until workers are notified of a job again"
     )
-    checkpoint_seconds: float = Field(
+    checkpoint_seconds: Seconds = Field(
         default=30,
-        gt=0,
         description="time between two checkpoints, or 200 times the last write if "
         "longer",
     )
-    preview_seconds: float = Field(
+    preview_seconds: Seconds = Field(
         default=2,
-        gt=0,
         description="time between two previews, or 200 times the last write if longer",
     )
-    save_retry_seconds: float = Field(
-        default=5, gt=0, description="time between attempts to store a result"
+    save_retry_seconds: Seconds = Field(
+        default=5, description="time between attempts to store a result"
     )
-    save_timeout_seconds: float = Field(
+    save_timeout_seconds: Seconds = Field(
         default=600,
-        gt=0,
         description="time until a job with an unstored result is requeued",
     )
-    paused_days: float = Field(
-        default=30, gt=0, description="time until a paused job expires"
+    paused_days: Days = Field(default=30, description="time until a paused job expires")
+    checkpoint_days: Days = Field(
+        default=7, description="time that checkpoints are kept after a job's end"
     )
-    checkpoint_days: float = Field(
-        default=7, gt=0, description="time that checkpoints are kept after a job's end"
+    result_days: Days = Field(
+        default=30, description="the same for results and previews"
     )
-    result_days: float = Field(
-        default=30, gt=0, description="the same for results and previews"
-    )
-    tombstone_days: float = Field(
-        default=365, gt=0, description="the same for a job's row and events"
+    tombstone_days: Days = Field(
+        default=365, description="the same for a job's row and events"
     )
     kept_checkpoint_bytes: int = Field(
-        default=1024 * _MIB, ge=0, description="size of a job's checkpoints for forks"
+        default=1024 * _MIB,
+        ge=0,
+        le=2**62,
+        description="size of a job's checkpoints for forks",
     )
     orphan_hours: float = Field(
         default=24,
         ge=1,
+        le=1_000_000,
+        allow_inf_nan=False,
         description="age at which blobs without a row are deleted; no upload may "
         "last longer",
     )
     worker_threads: int | None = Field(
-        default=None, ge=1, description="CPU threads per worker; default: its share"
+        default=None,
+        ge=1,
+        le=10_000,
+        description="CPU threads per worker; default: its share",
     )
     cpu_convolution: Literal["direct", "winograd"] = Field(
         default="direct",
@@ -219,6 +261,15 @@ class Settings(BaseSettings):
     @classmethod
     def _home_is_absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator(*_URL_FORMS)
+    @classmethod
+    def _has_form(cls, url: str, info: ValidationInfo) -> str:
+        name = str(info.field_name)
+        match = re.fullmatch(_URL_FORMS[name], url)
+        if match is None or int(match.groupdict().get("port") or 0) > _MAX_PORT:
+            raise ValueError(f"expected {cls.model_fields[name].description}")
+        return url
 
     @field_validator("origins", mode="before")
     @classmethod
@@ -311,10 +362,10 @@ def warn_if_home_is_open(home: Path) -> None:
 
 def _complaints(error: ValidationError) -> list[str]:
     return [
-        " ".join(
-            [*(f"IMPASTO_{str(name).upper()}:" for name in item["loc"]), item["msg"]]
-        )
+        "".join(f"IMPASTO_{str(name).upper()}: " for name in item["loc"])
+        + item["msg"].removeprefix("Value error, ")
         for item in error.errors()
+        if item["type"] != "default_factory_not_called"  # because of another error
     ]
 
 

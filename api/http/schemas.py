@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, overload
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    StringConstraints,
-    TypeAdapter,
-    WithJsonSchema,
-)
-from pydantic_core import PydanticCustomError
-
-from shared.db.base import MAX_NAME
+from pydantic import BaseModel, ConfigDict, TypeAdapter, WithJsonSchema
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -25,40 +14,6 @@ if TYPE_CHECKING:
 
 # A file of a multipart form, for the OpenAPI document.
 File = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
-
-
-# Unicode categories of invisible characters: controls, formats such as U+202E, which
-# shows a text from right to left, surrogates, private use, unassigned.
-_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
-# Format characters that scripts and emoji need: joiners, and the tags of flags.
-_JOINERS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
-
-
-def require_printable(text: str) -> str:
-    """Return a text for people, after a check for control and format characters.
-
-    Raises:
-        PydanticCustomError: The text has such a character.
-    """
-    for character in text:
-        category = unicodedata.category(character)
-        if category in _INVISIBLE and character not in _JOINERS:
-            code = f"U+{ord(character):04X}"
-            detail = f"must have no control or format characters, as {code}"
-            raise PydanticCustomError("unprintable", detail)
-    return text
-
-
-def _printable(name: str | None) -> str | None:
-    return require_printable(name) if name else None
-
-
-# Name for people, without outer spaces; None if it is empty.
-Name = Annotated[
-    Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_NAME)]
-    | None,
-    AfterValidator(_printable),
-]
 
 
 EXAMPLE_JOB_ID = "job_01JD0000000000000000000000"

@@ -27,13 +27,12 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from api.http.schemas import (
     EXAMPLE_ASSET_ID,
     File,
-    Name,
     RequestBody,
-    require_printable,
     with_example,
     without_null,
 )
 from api.job_view.schemas import PRIORITIES, PriorityWord
+from shared.names import Name, require_printable
 from shared.params.kinds import Params
 from shared.params.schedule import MAX_ITERATIONS
 from shared.params.segments import Changes, Segment, apply_segments

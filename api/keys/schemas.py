@@ -9,9 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.authenticate import Caller, require_scope
 from api.http.json_body import collect_body_errors, read_json_object
-from api.http.schemas import Name, with_example
-from shared.auth.api_keys import NewKey, Scope
+from api.http.schemas import with_example
+from shared.auth.api_keys import (
+    MAX_KEY_DAYS,
+    MAX_QUOTA,
+    OWNER_ID_PATTERN,
+    NewKey,
+    Scope,
+)
 from shared.errors import FieldError, ForbiddenScope, InvalidParams, MalformedJson
+from shared.names import Name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,9 +26,6 @@ if TYPE_CHECKING:
     from flask import Request
     from pydantic.config import JsonDict
 
-_YEAR_SECONDS = 366 * 86400
-_MAX_QUOTA = 1_000_000
-_ID = r"^own_[A-Za-z0-9]{1,32}$"
 _KEY: JsonDict = {
     "id": "key_01KAV3M0S8QK7RF4T6G2ZV9B1D",
     "object": "key",
@@ -142,39 +146,39 @@ class KeyBody(BaseModel):
     expires_in: int | None = Field(
         default=None,
         ge=1,
-        le=10 * _YEAR_SECONDS,
+        le=MAX_KEY_DAYS * 86400,
         description="seconds until the key expires; null: never",
     )
     owner: str | None = Field(
         default=None,
-        pattern=_ID,
+        pattern=OWNER_ID_PATTERN,
         description="owner of the key; only admins may set it, and their default is a "
         "new owner. Keys of others have the owner of the calling key",
     )
     submits_per_minute: int | None = Field(
         default=None,
         ge=0,
-        le=_MAX_QUOTA,
+        le=MAX_QUOTA,
         description="limit of submissions per minute, set by admins only; null: limit "
         "from the settings",
     )
     requests_per_minute: int | None = Field(
         default=None,
         ge=0,
-        le=_MAX_QUOTA,
+        le=MAX_QUOTA,
         description="limit of other requests per minute, set by admins only; null: "
         "limit from the settings",
     )
     max_queued: int | None = Field(
         default=None,
         ge=0,
-        le=_MAX_QUOTA,
+        le=MAX_QUOTA,
         description="maximum queued jobs of the owner, set by admins only",
     )
     max_running: int | None = Field(
         default=None,
         ge=0,
-        le=_MAX_QUOTA,
+        le=MAX_QUOTA,
         description="maximum running jobs of the owner, set by admins only",
     )
 

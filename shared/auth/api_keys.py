@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 KEY_PREFIX = "imp_"
 MAX_KEYS_PER_OWNER = 50  # limited, since each key has its own rate limits
+OWNER_ID_PATTERN = r"^own_[A-Za-z0-9]{1,32}$"
+MAX_KEY_DAYS = 3660
+MAX_QUOTA = 1_000_000  # of requests per minute, and of an owner's jobs
 LAST_USED_RESOLUTION_SECONDS = 60.0  # precision of `last_used_at`
 
 

@@ -20,12 +20,16 @@ def read_secret(path: Path) -> bytes:
     """Read the signing key in `path`; create it durably, with mode 0600, if missing.
 
     Raises:
-        InvalidSecretFile: The key is too short to be safe; a power cut may leave an
-            empty file.
+        InvalidSecretFile: The file cannot be read or created, or the key is too short
+            to be safe; a power cut may leave an empty file.
     """
-    if not path.exists():
-        _create_secret(path)
-    secret = path.read_bytes()
+    try:
+        if not path.exists():
+            _create_secret(path)
+        secret = path.read_bytes()
+    except OSError as error:
+        hint = "set IMPASTO_SECRET_FILE to a file that you may read and create"
+        raise InvalidSecretFile(f"{path}: {error.strerror}", hint=hint) from error
     if len(secret) < SECRET_BYTES:
         raise InvalidSecretFile(
             f"{path} has {len(secret)} bytes; a key to sign with has at least "

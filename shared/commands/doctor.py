@@ -10,7 +10,6 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from shared.clock import SYSTEM_CLOCK
 from shared.db.database import Database
@@ -82,21 +81,15 @@ def run_checks(checks: dict[str, Callable[[], str]]) -> int:
 
 
 def _check_database(settings: Settings) -> str:
-    try:
-        url = make_url(settings.database_url)
-        shown = url.render_as_string(hide_password=True)
-    except ArgumentError as error:
-        raise _no_address() from error
+    url = make_url(settings.database_url)
+    shown = url.render_as_string(hide_password=True)
     try:
         current = is_current(settings.database_url)
-    except ImportError as error:  # the driver is missing
-        raise _no_address() from error
-    except (DatabaseUnavailable, DatabaseError) as error:
-        what = str(error).partition("\n")[0]
+    except DatabaseUnavailable as error:
         remedy = "start it, or set IMPASTO_DATABASE_URL to its address"
         if url.get_backend_name() == "sqlite":
             remedy = _SQLITE_REMEDY
-        raise Trouble(f"{shown}: {what}", remedy) from error
+        raise Trouble(f"{shown}: {error}", remedy) from error
     if not current:
         _require_creatable(url)
         raise Trouble(
@@ -117,13 +110,6 @@ def _require_creatable(url: URL) -> None:
     except OSError as error:
         what = f"{url.database} cannot be created in {folder}: {error.strerror}"
         raise Trouble(what, _SQLITE_REMEDY) from error
-
-
-def _no_address() -> Trouble:
-    return Trouble(
-        "IMPASTO_DATABASE_URL is not the address of a database",
-        "write it like sqlite:////FOLDER/impasto.sqlite",
-    )
 
 
 def _check_clock(settings: Settings) -> float:

@@ -7,36 +7,54 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
-from shared.auth.api_keys import NewKey, Scope, delete_key, issue_key, query_keys
+from shared.auth.api_keys import (
+    MAX_KEY_DAYS,
+    MAX_QUOTA,
+    OWNER_ID_PATTERN,
+    NewKey,
+    Scope,
+    delete_key,
+    issue_key,
+    query_keys,
+)
 from shared.commands.operator import make_app, opened_database, print_table, run_app
+from shared.names import Name
 
 if TYPE_CHECKING:
     from shared.db.models.auth import ApiKey
 
 _DAY_SECONDS = 86400.0
-_MAX_DAYS = 3660  # as in POST /v1/keys
 _TITLES = ("ID", "OWNER", "NAME", "SCOPES", "EXPIRES", "LAST USED")
 
 app = make_app("API keys, on the server's own machine.")
 
 
+def _require_name(text: str) -> str:
+    try:
+        return TypeAdapter[str | None](Name).validate_python(text) or ""
+    except ValidationError as error:
+        raise typer.BadParameter(error.errors()[0]["msg"]) from error
+
+
 def _require_owner_id(text: str | None) -> str | None:
-    if text is not None and not re.fullmatch(r"own_[A-Za-z0-9]{1,32}", text):
+    if text is not None and not re.fullmatch(OWNER_ID_PATTERN, text):
         raise typer.BadParameter(f"{text!r} is no owner's id")
     return text
 
 
 def _require_days(days: float | None) -> float | None:
-    if days is not None and not 0 < days <= _MAX_DAYS:
-        raise typer.BadParameter(f"{days} is not from 0 to {_MAX_DAYS:,} days")
+    if days is not None and not 0 < days <= MAX_KEY_DAYS:
+        raise typer.BadParameter(f"{days} is not from 0 to {MAX_KEY_DAYS:,} days")
     return days
 
 
 Owner = Annotated[
     str | None,
     typer.Option(
-        help="Owner of the key; default: a new owner.", callback=_require_owner_id
+        help="Owner of the key; created if it does not exist. Default: a new owner.",
+        callback=_require_owner_id,
     ),
 ]
 Days = Annotated[
@@ -46,17 +64,21 @@ Days = Annotated[
     ),
 ]
 PerMinute = Annotated[
-    int | None, typer.Option(min=0, help="Rate limit per minute; 0: no limit.")
+    int | None,
+    typer.Option(min=0, max=MAX_QUOTA, help="Rate limit per minute; 0: no limit."),
 ]
 OwnersJobs = Annotated[
-    int | None, typer.Option(min=0, help="Limit of jobs of the owner.")
+    int | None, typer.Option(min=0, max=MAX_QUOTA, help="Limit of jobs of the owner.")
 ]
 
 
 @app.command()
 def create(  # noqa: PLR0913 - each is an option
     *,
-    name: Annotated[str, typer.Option(help="Name of the key, such as its user.")] = "",
+    name: Annotated[
+        str,
+        typer.Option(help="Name of the key, such as its user.", callback=_require_name),
+    ] = "",
     owner: Owner = None,
     admin: Annotated[
         bool,

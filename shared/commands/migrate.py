@@ -25,6 +25,9 @@ def main() -> int:
     except DatabaseUnavailable as error:
         sys.stderr.write(f"migrate: {error}\n")
         return 1
+    except OSError as error:  # of the folder of a SQLite file
+        sys.stderr.write(f"migrate: {error.filename}: {error.strerror}\n")
+        return 1
     except UnknownSchemaRevision as error:
         sys.stderr.write(f"migrate: {error}\nhint: {error.hint}\n")
         return 1

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import typer
+from psycopg.errors import UndefinedTable
+from sqlalchemy import make_url
+from sqlalchemy.exc import DatabaseError
 
 from shared.db.database import Database
 from shared.errors import DatabaseUnavailable, ImpastoError
@@ -45,16 +48,27 @@ def run_app(app: typer.Typer, command: str) -> None:
 @contextmanager
 def opened_database(command: str) -> Iterator[Database]:
     """Open the database; an expected error becomes a message and exit code 1."""
-    database = Database(settings_or_exit().database_url)
+    url = settings_or_exit().database_url
     try:
-        yield database
-    except ImpastoError as error:
-        typer.echo(f"{command}: {error}", err=True)
-        if isinstance(error, DatabaseUnavailable):
+        with closing(Database(url)) as database:
+            yield database
+    except (ImpastoError, DatabaseError) as error:
+        cause = getattr(error, "orig", error)  # without SQLAlchemy's statement
+        first_line = str(cause).partition("\n")[0]
+        typer.echo(f"{command}: {first_line}", err=True)
+        if _lacks_tables(url, error):
             typer.echo("run 'impasto migrate' first", err=True)
         raise typer.Exit(1) from error
-    finally:
-        database.close()
+
+
+def _lacks_tables(url: str, error: Exception) -> bool:
+    parts = make_url(url)
+    if parts.get_backend_name() != "sqlite":
+        return isinstance(getattr(error, "orig", None), UndefinedTable)
+    file_exists = os.access(str(parts.database), os.F_OK)
+    return isinstance(error, DatabaseUnavailable) and (
+        "no such table" in str(error) or not file_exists
+    )
 
 
 def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

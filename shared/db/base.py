@@ -35,7 +35,6 @@ JsonDocument = JSON(none_as_null=True).with_variant(
 AutoIncrement = BigInteger().with_variant(
     Integer, "sqlite"
 )  # SQLite numbers only INTEGER keys
-MAX_NAME = 200  # characters, of jobs and API keys
 
 
 def enum_column(enum: type[StrEnum]) -> Enum:

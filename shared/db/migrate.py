@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from shared.errors import DatabaseUnavailable, UnknownSchemaRevision
@@ -27,7 +27,7 @@ def migrate(url: str) -> None:
     """Migrate the database at `url` to the newest revision; concurrent calls are safe.
 
     Raises:
-        DatabaseUnavailable: The database cannot be reached.
+        DatabaseUnavailable: The database cannot be reached or used.
         UnknownSchemaRevision: No migration starts from the revision of its tables.
     """
     config = _config()
@@ -42,7 +42,7 @@ def is_current(url: str) -> bool:
     """Return whether the database at `url` has the newest tables.
 
     Raises:
-        DatabaseUnavailable: The database cannot be reached.
+        DatabaseUnavailable: The database cannot be reached or used.
         UnknownSchemaRevision: No migration starts from the revision of its tables.
     """
     if _is_missing_file(url):  # a connection would create the file
@@ -103,8 +103,9 @@ def _connected(url: str) -> Iterator[Connection]:
     try:
         with engine.connect() as connection:
             yield connection
-    except OperationalError as error:
-        raise DatabaseUnavailable(f"database: {error.orig}") from error
+    except DatabaseError as error:
+        reason = str(error.orig).partition("\n")[0]
+        raise DatabaseUnavailable(f"database: {reason}") from error
     finally:
         engine.dispose()
 

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db.base import MAX_NAME, Base, id_column
+from shared.db.base import Base, id_column
+from shared.names import MAX_NAME
 
 
 class ApiKey(Base):

@@ -25,7 +25,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.db.base import (
-    MAX_NAME,
     AutoIncrement,
     Base,
     enum_column,
@@ -34,6 +33,7 @@ from shared.db.base import (
     job_id_column,
     partial_index,
 )
+from shared.names import MAX_NAME
 from shared.states import Completion, JobState, Relation, StateReason
 
 if TYPE_CHECKING:

@@ -109,6 +109,18 @@ def test_a_database_out_of_reach_is_told_as_such(check):
         is_current(url)
 
 
+@pytest.mark.parametrize("path", ["text", "text/x.sqlite", "folder"])
+def test_a_path_where_no_database_can_be_is_told_in_one_line(check, tmp_path, path):
+    (tmp_path / "text").write_text("no database" * 500)
+    (tmp_path / "folder").mkdir()
+
+    code, said = check(f"sqlite:///{tmp_path}/{path}")
+
+    assert code == 1
+    assert said.startswith("migrate: ")
+    assert len(said.splitlines()) == 1
+
+
 def test_a_held_job_without_a_lease_is_refused_by_the_database(database_url):
     engine = create_engine(database_url)
     columns = "id, owner_id, kind, state, fence, revision, version, attempts"

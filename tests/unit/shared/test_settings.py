@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import pytest
 from pydantic import ValidationError
+from redis.connection import parse_url
+from sqlalchemy import make_url
 
-from shared.auth.secret import read_secret
+from shared.auth.secret import read_secret, secret_or_exit
 from shared.db.database import Database
 from shared.errors import InvalidSecretFile
 from shared.settings import (
@@ -54,6 +56,7 @@ def bounds(field):
         ("ge",): "at least {ge}",
         ("gt",): "more than {gt}",
         ("ge", "le"): "{ge} to {le}",
+        ("gt", "le"): "more than 0, at most {le}",
     }
     return words[tuple(found)].format(**found)
 
@@ -114,6 +117,87 @@ def test_a_process_with_wrong_settings_says_which_and_ends(monkeypatch, capsys):
         "IMPASTO_AUTH",
         "IMPASTO_PORT",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://x"),
+        ("DATABASE_URL", "foo"),
+        ("DATABASE_URL", "sqlite:///"),
+        ("DATABASE_URL", "postgresql://u:p@127.0.0.1/x"),
+        ("DATABASE_URL", "postgresql+psycopg://u:p@127.0.0.1:x/x"),
+        ("DATABASE_URL", "postgresql+psycopg://u:p@127.0.0.1:65536/x"),
+        ("REDIS_URL", "foo"),
+        ("REDIS_URL", "redis://x:99999"),
+        ("REDIS_URL", "redis://x/name"),
+        ("REDIS_URL", "redis://:pass/word@x:6379/0"),
+        ("REDIS_URL", "unix:///socket?db=x"),
+        ("STORAGE_URL", "s3://x"),
+        ("STORAGE_URL", "file://rel"),
+        ("STORAGE_URL", "file:x"),
+        ("STORAGE_URL", "file://"),
+        ("API_THREADS", "9" * 20),
+        ("MAX_STREAMS", "9" * 20),
+        ("MAX_PIXELS", "9" * 20),
+        ("LEASE_SECONDS", "inf"),
+        ("RESCUE_SECONDS", "1e300"),
+        ("STALL_SECONDS", "nan"),
+        ("RESULT_DAYS", "inf"),
+        ("ORPHAN_HOURS", "inf"),
+    ],
+)
+def test_a_value_that_no_process_could_use_is_one_line(
+    monkeypatch, capsys, name, value
+):
+    monkeypatch.setenv(f"IMPASTO_{name}", value)
+
+    with pytest.raises(SystemExit) as caught:
+        settings_or_exit()
+
+    said = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert said.startswith(f"settings: IMPASTO_{name}: ")
+    assert said.count("\n") == 1
+    assert "Value error" not in said
+
+
+def test_a_refused_address_does_not_show_its_password(monkeypatch, capsys):
+    monkeypatch.setenv("IMPASTO_DATABASE_URL", "postgresql://u:hidden@h/x")
+    monkeypatch.setenv("IMPASTO_REDIS_URL", "redis://:hid/den@h:6379/0")
+
+    with pytest.raises(SystemExit):
+        settings_or_exit()
+
+    assert "hid" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////a/b.sqlite",
+        "sqlite+pysqlite:///b.sqlite",
+        "postgresql+psycopg://h/x",
+        "postgresql+psycopg://u:pa/s:s@[::1]:5432/x?sslmode=require",
+        "postgresql+psycopg://u@/x?host=/run/postgresql",
+        "postgresql+psycopg://u:p@/x?host=a:5432&host=b:5432",
+    ],
+)
+def test_an_address_of_a_database_is_accepted_as_sqlalchemy_reads_it(url):
+    settings = Settings(database_url=url)
+
+    assert make_url(settings.database_url).get_dialect()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h", "redis://:p@ss@h:1/2", "rediss://u:p@[::1]:1/0?ssl_cert_reqs=none",
+        "unix:///run/s?db=0", "unix:///run/s",
+    ],
+)  # fmt: skip
+def test_an_address_of_redis_is_accepted_as_its_client_reads_it(url):
+    assert parse_url(Settings(redis_url=url).redis_url) is not None
 
 
 def test_what_a_process_with_settings_makes_is_of_its_user_only(tmp_path):
@@ -184,6 +268,21 @@ def test_what_a_power_cut_leaves_of_a_secret_signs_nothing(tmp_path, left):
 
     assert "delete the file" in raised.value.hint
     assert path.read_bytes() == left
+
+
+@pytest.mark.parametrize("path", [".", "file/secret"])
+def test_a_secret_that_cannot_be_read_or_created_is_a_wrong_setting(
+    tmp_path, capsys, path
+):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SystemExit) as caught:
+        secret_or_exit(tmp_path / path)
+
+    said = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert said.startswith(f"settings: IMPASTO_SECRET_FILE: {tmp_path / path}: ")
+    assert "delete" not in said
 
 
 def test_processes_that_start_together_agree_on_the_secret(tmp_path):

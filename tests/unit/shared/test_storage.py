@@ -100,12 +100,6 @@ def test_free_space_is_known_before_the_first_blob(storage):
     assert storage.free_bytes() > 0
 
 
-@pytest.mark.parametrize("url", ["file://host/x", "file:x", "file://", "ftp://h/x"])
-def test_a_url_that_names_no_folder_is_refused(url):
-    with pytest.raises(StorageError, match="file:///FOLDER"):
-        open_storage(url)
-
-
 def test_every_blob_is_met_and_what_a_killed_process_left(storage, tmp_path):
     assert list(storage.blobs()) == []
     storage.put("results/job/1.png", b"four")

@@ -105,15 +105,6 @@ def test_a_file_that_is_no_database(examine, tmp_path):
     assert "ok    storage" in said
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mysql://me@host/x"])
-def test_a_database_address_that_is_none(examine, url):
-    code, said = examine("--farm-is-up", database_url=url)
-
-    assert code == 1
-    assert "IMPASTO_DATABASE_URL is not the address of a database" in said
-    assert "ok    storage" in said  # the other checks run all the same
-
-
 def test_a_redis_that_does_not_answer(examine):
     code, said = examine()
 

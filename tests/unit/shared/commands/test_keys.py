@@ -65,7 +65,12 @@ def test_a_key_has_its_owner_its_limits_and_its_end(keys, database):
 
 def test_a_wrong_option_is_named_and_makes_no_key(keys):
     for name, value in (("--owner", "me"), ("--expires-days", "0"),
-                        ("--expires-days", "nan"), ("--max-queued", "-1")):  # fmt: skip
+                        ("--expires-days", "nan"), ("--max-queued", "-1"),
+                        ("--max-queued", "9" * 20), ("--max-running", "1000001"),
+                        ("--requests-per-minute", "1000001"),
+                        ("--submits-per-minute", "1000001"), ("--name", "n" * 201),
+                        ("--name", "a\nb"), ("--name", "a\tb"),
+                        ("--name", "a\u202eb")):  # fmt: skip
         refused = keys("create", name, value)
 
         assert refused.exit_code == 2
@@ -91,6 +96,46 @@ def test_what_fails_is_a_message_with_the_next_step(keys, tmp_path):
     assert (without_tables.exit_code, unknown.exit_code) == (1, 1)
     assert "run 'impasto migrate' first" in without_tables.stderr
     assert unknown.stderr.startswith("keys: ")
+
+
+def test_on_postgresql_without_tables_the_next_step_is_said_too(keys, postgresql):
+    name = postgresql.create_database()
+
+    listed = keys("list", database_url=postgresql.url(name))
+
+    assert listed.exit_code == 1
+    assert 'relation "api_keys" does not exist' in listed.stderr
+    assert listed.stderr.endswith("\nrun 'impasto migrate' first\n")
+    assert len(listed.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "hinted"), [("none/x.sqlite", True), ("text", False), ("folder", False)]
+)
+def test_only_missing_tables_or_files_lead_to_a_migration(keys, tmp_path, path, hinted):
+    (tmp_path / "text").write_text("no database" * 500)
+    (tmp_path / "folder").mkdir()
+
+    listed = keys("list", database_url=f"sqlite:///{tmp_path}/{path}")
+
+    assert listed.exit_code == 1
+    assert len(listed.stderr.splitlines()) == 1 + hinted
+    assert ("migrate" in listed.stderr) is hinted
+
+
+def test_a_database_server_that_is_away_leads_to_no_migration(keys):
+    away = keys("list", database_url="postgresql+psycopg://u@127.0.0.1:1/x")
+
+    assert away.exit_code == 1
+    assert away.stderr.startswith("keys: database: ")
+    assert "migrate" not in away.stderr
+
+
+def test_the_help_says_that_an_unknown_owner_is_created(keys):
+    helped = " ".join(keys("create", "--help").stdout.replace("│", " ").split())
+
+    assert "created if it does not exist" in helped
+    assert "own_new" in keys("create", "--owner", "own_new").stderr
 
 
 def test_it_says_what_an_admin_key_may_do_and_whose_it_is(keys):
