@@ -24,7 +24,7 @@ LIVENESS_MUTATIONS = (
     Mutation(
         "a leader is replaced by nobody",
         LEADER,
-        "or_(Lock.holder == holder, db.is_over(Lock.until, seconds))",
+        "or_(Lock.holder == holder, is_over)",
         "or_(Lock.holder == holder)",
     ),
     Mutation(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from random import Random
 from types import SimpleNamespace
 
+from tests.simulation.farm.clock import DatabaseClock
 from tests.simulation.farm.patches import REGISTRATION_SECONDS
+from tests.simulation.farm.troubles import AWAY, DATABASE, STORAGE, Trouble, Troubles
 from tests.simulation.farm.world import SETTINGS
 from tests.simulation.monitor import SLACK_SECONDS, Monitor
 
@@ -39,13 +42,15 @@ def due(excluded=None):
 
 def farm(*workers, jobs=(), known=("w0", "w1"), drained=()):
     """A world of workers, of rows of jobs, and of workers that are registered."""
+    scheduler = SimpleNamespace(now=0.0, note=lambda who, what: None)
     rows = {"FROM jobs": [*jobs], "FROM workers": [(f"id of {one}",) for one in known]}
     return SimpleNamespace(
         settings=SimpleNamespace(**SETTINGS),
         iteration_seconds=4.0,
-        scheduler=SimpleNamespace(now=0.0, note=lambda who, what: None),
+        scheduler=scheduler,
         quiet_since=0.0,
-        database_clock=lambda: 1000.0,
+        database_clock=DatabaseClock(scheduler),
+        troubles=Troubles(scheduler, Random()),
         workers=[*workers],
         drained={*drained},
         look=lambda query: next(rows[part] for part in rows if part in query),
@@ -117,3 +122,28 @@ def test_a_job_whose_worker_is_gone_is_rescued_in_time():
     ]
     held = farm(worker(job_id="job_1"), jobs=[running])
     assert found_after(held, BOUND + 1) == []
+
+
+def test_a_rescue_may_take_a_lease_more_after_an_outage_and_after_a_clock_set_back():
+    lease = SETTINGS["lease_seconds"]
+    running = ("job_1", "running", 1, None, 0.0, None)
+
+    def lost(away=None, set_back=0.0):
+        world = farm(worker(), jobs=[running])
+        world.quiet_since = 2.0 * lease
+        if away is not None:
+            world.troubles.add(Trouble(DATABASE, AWAY, away))
+            world.troubles.add(Trouble(STORAGE, AWAY, world.quiet_since))
+        world.database_clock.set(-set_back)
+        return world
+
+    for world, leases in (
+        (lost(), 2),
+        (lost(away=0.9 * lease), 2),  # long over when the farm got quiet
+        (lost(away=1.1 * lease), 3),
+        (lost(set_back=300.0), 3),
+        (lost(away=1.1 * lease, set_back=300.0), 4),
+    ):
+        assert found_after(world, BOUND + leases * lease) == []
+        world.scheduler.now = 0.0
+        assert found_after(world, BOUND + leases * lease + 1) != []
