@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
 from types import SimpleNamespace
 
 from tests.simulation.farm.clock import DatabaseClock
@@ -50,7 +49,7 @@ def farm(*workers, jobs=(), known=("w0", "w1"), drained=()):
         scheduler=scheduler,
         quiet_since=0.0,
         database_clock=DatabaseClock(scheduler),
-        troubles=Troubles(scheduler, Random()),
+        troubles=Troubles(scheduler, SimpleNamespace()),
         workers=[*workers],
         drained={*drained},
         look=lambda query: next(rows[part] for part in rows if part in query),
