@@ -26,13 +26,13 @@ _HOST_AND_PORT = r"(\[[^]/?#]+\]|[^:/?#@]*)(:(?P<port>\d*))?"
 _URL_FORMS = {
     # SQLAlchemy allows a password with slashes, redis-py does not.
     "database_url": r"sqlite(\+pysqlite)?:///[^?].*|"
-    rf"postgresql\+psycopg://([^:/]*(:[^@]*)?@)?{_HOST_AND_PORT}([/?].*)?",
+    rf"postgresql(\+psycopg)?://([^:/]*(:[^@]*)?@)?{_HOST_AND_PORT}([/?].*)?",
     "redis_url": rf"rediss?://([^/?#]*@)?{_HOST_AND_PORT}(/\d*)?(\?.*)?|"
-    r"unix:///[^?]+(\?db=\d+)?",
+    r"unix:///[^?]+(\?db=\d+(&password=[^&]*)?)?",
     "storage_url": "file:///.+",
 }
 
-# Threads, sockets and times in the database take values of this size.
+# Threads and times in the database take values of this size.
 Seconds = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
 Days = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
 
@@ -66,7 +66,8 @@ class Settings(BaseSettings):
     )
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
-        description="`redis://HOST:PORT/DB` or `unix:///SOCKET?db=0`",
+        description="`redis://[:PASSWORD@]HOST:PORT/DB` (`/` in a password as `%2F`) "
+        "or `unix:///SOCKET?db=0`",
     )
     storage_url: str = Field(
         default_factory=_blobs_under,

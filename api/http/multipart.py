@@ -23,7 +23,7 @@ from api.http.slots import (
     max_body_bytes,
     report_full_disk,
 )
-from api.http.validation import shorten
+from api.http.validation import MAX_NAME_SHOWN, shorten
 from shared.errors import (
     FieldError,
     MalformedJson,
@@ -327,4 +327,4 @@ def _example(schema: Schema, default: str) -> str:
 def _unknown_part(name: str, model: type[BaseModel]) -> FieldError:
     names = dict.fromkeys(re.sub(r"_\d+$", "_<n>", part) for part in _schemas(model))
     detail = f"is not known here; use {', '.join(names)}"
-    return FieldError(f"/{shorten(name)}", "unknown", detail)
+    return FieldError(f"/{shorten(name, MAX_NAME_SHOWN)}", "unknown", detail)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _MAX_SHOWN = 40  # characters of a wrong value
+MAX_NAME_SHOWN = 100  # characters of a name in a pointer; known ones are shorter
 _MIN_SIMILARITY = 0.75  # of 1, so that "preset" is no suggestion for "reuse"
 
 
@@ -47,7 +48,7 @@ def field_errors(
 
 def json_pointer(location: Iterable[int | str]) -> str:
     """Return a location of Pydantic as a JSON pointer (RFC 6901), with names cut."""
-    names = (shorten(str(step)) for step in location)
+    names = (shorten(str(step), MAX_NAME_SHOWN) for step in location)
     steps = (name.replace("~", "~0").replace("/", "~1") for name in names)
     return "".join(f"/{step}" for step in steps)
 
@@ -89,9 +90,9 @@ def _unknown_field(name: str, model: type[BaseModel]) -> str:
     return f"{shorten(repr(name))} is not known here{suggestion}"
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, most: int = _MAX_SHOWN) -> str:
     """Cut a long name or value of a request, for a message."""
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def is_plausible_id(text: str) -> bool:

@@ -203,7 +203,8 @@ def _negotiate_format(original: ResultFormat) -> ResultFormat:
     best = max(qualities, key=lambda name: qualities[name])
     if qualities[best] > 0:
         return best
-    if accepted.quality(PROBLEM_TYPE) > 0:
+    named = set(accepted.values())
+    if PROBLEM_TYPE in named and not any(name.startswith("image/") for name in named):
         return original
     raise NotAcceptable(
         f"the result is a picture, and Accept is {request.headers['Accept'][:60]!r}",

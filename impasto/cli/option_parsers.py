@@ -122,9 +122,9 @@ def file_problem(path: Path) -> str:
     """Return why a picture cannot be read from `path`; empty if it is a file."""
     try:
         mode = path.stat().st_mode
-    except OSError:  # also a name that is too long, for which is_file may raise it
+    except OSError:  # as for a name that is too long
         return "does not exist"
-    return "" if S_ISREG(mode) else "is no regular file"
+    return "" if S_ISREG(mode) else "is not a regular file"
 
 
 def _parse_style_weights(

@@ -26,7 +26,7 @@ def main() -> int:
         sys.stderr.write(f"migrate: {error}\n")
         return 1
     except OSError as error:  # of the folder of a SQLite file
-        sys.stderr.write(f"migrate: {error.filename}: {error.strerror}\n")
+        sys.stderr.write(f"migrate: {error.filename or 'output'}: {error.strerror}\n")
         return 1
     except UnknownSchemaRevision as error:
         sys.stderr.write(f"migrate: {error}\nhint: {error.hint}\n")

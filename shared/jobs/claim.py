@@ -36,7 +36,7 @@ _PLANNER_SETTINGS = select(
     func.set_config("enable_seqscan", "off", True),
     func.set_config("jit", "off", True),  # disabled plans look costly to it
 )
-_MAX_TRIES = 3  # another worker may claim the job while this one waits for the lock
+_MAX_TRIES = 20  # of as many other workers, each may take the job that this one chose
 
 
 @dataclass(frozen=True, slots=True)

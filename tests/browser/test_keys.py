@@ -114,6 +114,7 @@ def test_logging_out_says_so_if_it_fails(page, key):
     expect(page.locator("#leave-error")).to_be_hidden()
 
 
+@pytest.mark.provokes("410")  # its thumbnail may still be on its way
 def test_the_card_of_a_deleted_job_goes(page, jobs, key):
     oldest, newest = jobs.painted(), jobs.submit()
     page.goto("/")

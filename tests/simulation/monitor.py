@@ -80,7 +80,7 @@ class Monitor:
             return _EXCLUDED_FACTOR * self._bound
         if what[0] == "not rescued":
             return (
-                self._bound + self._leases_more() * self._world.settings.lease_seconds
+                self._bound + self._extra_leases() * self._world.settings.lease_seconds
             )
         if what[0] == "not registered":
             return 2 * REGISTRATION_SECONDS + SLACK_SECONDS
@@ -89,7 +89,7 @@ class Monitor:
             return 3 * world.settings.heartbeat_seconds + 3 * world.iteration_seconds
         return self._bound
 
-    def _leases_more(self) -> int:
+    def _extra_leases(self) -> int:
         """Leases that a rescue may take more than usual: docs/reliability.md.
 
         One after an outage of the database, in which living workers could not renew
@@ -97,11 +97,12 @@ class Monitor:
         """
         world = self._world
         recently = world.quiet_since - world.settings.lease_seconds
+        was_set_back = world.database_clock.caught_up_at > recently
         was_away = any(
             one.resource == DATABASE and one.until > recently
             for one in world.troubles.history
         )
-        return was_away + world.database_clock.was_set_back
+        return was_away + was_set_back
 
     def _overdue(self, rows: list, database_now: float) -> Iterator[tuple[str, ...]]:
         """Everything that may not stay as it is for long: (kind, about, more)."""

@@ -141,6 +141,7 @@ def test_a_rescue_may_take_a_lease_more_after_an_outage_and_after_a_clock_set_ba
         (lost(away=0.9 * lease), 2),  # long over when the farm got quiet
         (lost(away=1.1 * lease), 3),
         (lost(set_back=300.0), 3),
+        (lost(set_back=0.9 * lease), 2),  # leases from before have ended
         (lost(away=1.1 * lease, set_back=300.0), 4),
     ):
         assert found_after(world, BOUND + leases * lease) == []

@@ -256,14 +256,30 @@ def test_a_claim_that_waits_for_an_owner_holds_no_other(postgresql_url, clock):
         assert claimed.result().job_id == theirs
 
 
+def test_workers_that_choose_the_same_owner_all_get_a_job(postgresql_url, clock):
+    workers = 8
+    with (
+        closing(Database(postgresql_url, clock)) as db,
+        ThreadPoolExecutor(workers) as threads,
+    ):
+        waiting = {submit(db, f"own_{number}") for number in range(workers)}
+        with db.write() as session:
+            session.execute(select(Owner).with_for_update())
+            claims = [threads.submit(claim, db, f"{n}") for n in range(workers)]
+            _wait_for_a_waiting_lock(db, workers)
+        assert {one.result().job_id for one in claims} == waiting
+
+
 def _lock_of(owner_id):
     return select(Owner).where(Owner.id == owner_id).with_for_update(nowait=True)
 
 
-def _wait_for_a_waiting_lock(db):
+def _wait_for_a_waiting_lock(db, count=1):
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     with db.read() as session:
-        wait_until(lambda: session.scalar(waiting), lambda: "nobody waits for a lock")
+        wait_until(
+            lambda: session.scalar(waiting) >= count, lambda: "nobody waits for a lock"
+        )
 
 
 def _copy_job(db, job, count, **changes):

@@ -55,7 +55,7 @@ class DatabaseClock:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler, self.step_seconds = scheduler, 0.0
-        self.was_set_back = False
+        self.caught_up_at = float("-inf")
 
     def __call__(self) -> float:
         return START + self._scheduler.now + self.step_seconds
@@ -63,7 +63,8 @@ class DatabaseClock:
     def set(self, seconds: float) -> None:
         """Set the clock forward by so much, or back if it is negative."""
         self.step_seconds += seconds
-        self.was_set_back |= seconds < 0
+        if seconds < 0:  # until then it shows times that it has shown before
+            self.caught_up_at = max(self.caught_up_at, self._scheduler.now) - seconds
 
 
 class _Thread:

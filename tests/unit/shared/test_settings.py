@@ -125,7 +125,7 @@ def test_a_process_with_wrong_settings_says_which_and_ends(monkeypatch, capsys):
         ("DATABASE_URL", "mysql://x"),
         ("DATABASE_URL", "foo"),
         ("DATABASE_URL", "sqlite:///"),
-        ("DATABASE_URL", "postgresql://u:p@127.0.0.1/x"),
+        ("DATABASE_URL", "postgresql+asyncpg://u:p@127.0.0.1/x"),
         ("DATABASE_URL", "postgresql+psycopg://u:p@127.0.0.1:x/x"),
         ("DATABASE_URL", "postgresql+psycopg://u:p@127.0.0.1:65536/x"),
         ("REDIS_URL", "foo"),
@@ -163,7 +163,7 @@ def test_a_value_that_no_process_could_use_is_one_line(
 
 
 def test_a_refused_address_does_not_show_its_password(monkeypatch, capsys):
-    monkeypatch.setenv("IMPASTO_DATABASE_URL", "postgresql://u:hidden@h/x")
+    monkeypatch.setenv("IMPASTO_DATABASE_URL", "postgres://u:hidden@h/x")
     monkeypatch.setenv("IMPASTO_REDIS_URL", "redis://:hid/den@h:6379/0")
 
     with pytest.raises(SystemExit):
@@ -178,6 +178,7 @@ def test_a_refused_address_does_not_show_its_password(monkeypatch, capsys):
         "sqlite:////a/b.sqlite",
         "sqlite+pysqlite:///b.sqlite",
         "postgresql+psycopg://h/x",
+        "postgresql://u:p@h/x",
         "postgresql+psycopg://u:pa/s:s@[::1]:5432/x?sslmode=require",
         "postgresql+psycopg://u@/x?host=/run/postgresql",
         "postgresql+psycopg://u:p@/x?host=a:5432&host=b:5432",

@@ -33,10 +33,9 @@ def _smooth_part(channel: Tensor) -> Tensor:
     edges[-1] -= rows
     edges[:, 0] += columns
     edges[:, -1] -= columns
-    laplacian = 2 * (
-        _cosines(height, height, channel)[:, None]
-        + _cosines(width // 2 + 1, width, channel)
-        - 2
+    laplacian = -4 * (
+        _squared_sines(height, height, channel)[:, None]
+        + _squared_sines(width // 2 + 1, width, channel)
     )
     laplacian[0, 0] = 1  # the mean of `edges` is 0
     spectrum = torch.fft.rfft2(edges) / laplacian
@@ -44,6 +43,6 @@ def _smooth_part(channel: Tensor) -> Tensor:
     return smooth
 
 
-def _cosines(count: int, size: int, like: Tensor) -> Tensor:
+def _squared_sines(count: int, size: int, like: Tensor) -> Tensor:
     steps = torch.arange(count, dtype=like.dtype, device=like.device)
-    return torch.cos(2 * pi / size * steps)
+    return torch.sin(pi / size * steps).square()

@@ -198,7 +198,7 @@ def test_planned_changes_are_sent_in_the_order_given(submit):
         ("--set", "tv_weight=NaN", "write KEY=JSON"),
         ("--set", "tv_weight=1e999", "write KEY=JSON"),
         ("--mask", f"1={300 * 'n'}.png", "does not exist"),
-        ("--mask", "1=/dev/null", "is no regular file"),
+        ("--mask", "1=/dev/null", "is not a regular file"),
     ],
 )
 def test_a_value_that_cannot_be_read_is_wrong_usage_and_says_how_to_write_it(
@@ -225,7 +225,7 @@ def test_a_number_that_is_none_is_refused_by_the_name_of_its_flag(
 
 @pytest.mark.parametrize(
     ("photo", "why"),
-    [("/dev/null", "is no regular file"), (300 * "n" + ".jpg", "does not exist")],
+    [("/dev/null", "is not a regular file"), (300 * "n" + ".jpg", "does not exist")],
 )
 def test_a_photo_that_is_no_file_is_wrong_usage_and_says_why(
     impasto, farm, pictures, photo, why
