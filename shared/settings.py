@@ -244,8 +244,8 @@ class Settings(BaseSettings):
     )
     cpu_precision: Literal["auto", "float32", "bf16"] = Field(
         default="auto",
-        description="precision of activations on the CPU; `auto`: bf16 if the CPU has "
-        "instructions for it; sums are float32",
+        description="precision of activations on the CPU; `auto`: bf16 if the CPU is "
+        "faster with it; sums are float32",
     )
     cuda_precision: Literal["float32", "bf16"] = Field(
         default="float32",

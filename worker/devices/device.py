@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 # Names in torch.cpu.get_capabilities() of instructions that multiply bfloat16.
+_CPU_INFO = Path("/proc/cpuinfo")
 _BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 _CUBLAS_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
@@ -111,7 +112,7 @@ def select_precision(
         return "float32"
     if settings.cpu_precision != "auto":
         return settings.cpu_precision
-    is_faster = settings.cpu_convolution == "direct" and cpu_has_bfloat16()
+    is_faster = settings.cpu_convolution == "direct" and is_bfloat16_faster_on_cpu()
     return "bf16" if is_faster else "float32"
 
 
@@ -126,6 +127,19 @@ def cpu_has_bfloat16() -> bool:
     """Whether this x86 CPU has instructions for bfloat16, and need not emulate it."""
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name) for name in _BF16_INSTRUCTIONS)
+
+
+def is_bfloat16_faster_on_cpu() -> bool:
+    """Whether this x86 CPU computes faster in bfloat16 than in float32.
+
+    It does with AMX, and with AVX-512 BF16 on AMD. An Intel CPU with AVX-512 BF16 alone
+    takes 1.4 to 1.9 times as long for a convolution as in float32.
+    """
+    capabilities = torch.cpu.get_capabilities()
+    if capabilities.get("amx_bf16"):
+        return True
+    is_amd = _CPU_INFO.exists() and "AuthenticAMD" in _CPU_INFO.read_text()
+    return bool(capabilities.get("avx512_bf16")) and is_amd
 
 
 def make_cuda_deterministic() -> None:

@@ -83,10 +83,32 @@ def test_bfloat16_is_refused_where_no_device_has_it(settings, monkeypatch):
         configure_torch(settings(cuda_precision="bf16"), "cuda")
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "vendor", "expected"),
+    [
+        ({"amx_bf16": True, "avx512_bf16": True}, "GenuineIntel", "bf16"),
+        ({"avx512_bf16": True}, "AuthenticAMD", "bf16"),
+        ({"avx512_bf16": True}, "GenuineIntel", "float32"),
+        ({"avx512_f": True}, "AuthenticAMD", "float32"),
+        ({"avx512_bf16": True}, None, "float32"),  # no /proc
+    ],
+)
+def test_a_cpu_computes_in_bfloat16_where_it_is_faster(
+    settings, monkeypatch, tmp_path, capabilities, vendor, expected
+):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: capabilities)
+    monkeypatch.setattr("worker.devices.device._CPU_INFO", tmp_path / "cpuinfo")
+    if vendor:
+        (tmp_path / "cpuinfo").write_text(f"vendor_id\t: {vendor}\n")
+
+    assert select_precision("cpu", settings(cpu_precision="auto")) == expected
+
+
 @pytest.mark.skipif(not cpu_has_bfloat16(), reason="this CPU has no bfloat16")
 def test_where_the_cpu_has_bfloat16_its_activations_have_it_unless_told(
-    settings, weights
+    settings, weights, monkeypatch
 ):
+    monkeypatch.setattr("worker.devices.device.is_bfloat16_faster_on_cpu", lambda: True)
     for told, expected in (
         (settings(), torch.bfloat16),
         (settings(cpu_precision="bf16"), torch.bfloat16),
