@@ -39,6 +39,7 @@ def requeue_expired_leases(db: Database) -> list[tuple[str, JobState]]:
         expired = session.scalars(
             select(Job)
             .where(Job.state.in_(LEASED))
+            .where(Job.lease_until.is_not(None))  # as the index has it
             .where(db.is_over(Job.lease_until, Job.term_seconds))
             .order_by(Job.lease_until)
             .limit(BATCH_SIZE)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from sqlalchemy import Engine, delete, event, insert, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 
 from shared.assets import NewAsset, add_asset
 from shared.auth.api_keys import ensure_owner
@@ -22,6 +22,7 @@ from shared.maintenance.rescue import wake_backed_off_jobs
 from shared.params.segments import Changes, Segment
 from shared.states import JobState
 from tests.support import job_rows
+from tests.support.database_work import work_of
 from tests.support.databases import ON_BOTH
 from tests.support.job_rows import (
     BIGGER,
@@ -35,11 +36,6 @@ from tests.support.job_rows import (
     submit,
 )
 from tests.support.processes import wait_until
-
-_ROWS_READ = """
-  SELECT sum(seq_tup_read + idx_tup_fetch)::int
-  FROM pg_stat_xact_user_tables WHERE relname = 'jobs'
-"""
 
 
 def test_a_submitted_job_waits_with_its_parameters_filled_in(db):
@@ -228,10 +224,10 @@ def test_a_claim_reads_no_more_behind_a_thousand_jobs_that_do_not_fit(db, unfit)
         assert claim(db, device=device) is None
         assert not has_due_job(db, device)
 
-    few = _work(db, find_nothing)
+    few = work_of(db, find_nothing)
     _copy_job(db, job, 1000, **unfit)
 
-    assert 0 < _work(db, find_nothing) < 2 * few
+    assert 0 < work_of(db, find_nothing) < 2 * few
 
 
 def test_a_claim_that_waits_for_an_owner_holds_no_other(postgresql_url, clock):
@@ -295,27 +291,3 @@ def _copy_job(db, job, count, **changes):
                 for n in range(count)
             ],
         )
-
-
-def _work(db, act):
-    """Rows that PostgreSQL reads, or instructions that SQLite executes."""
-    work = []
-
-    def count_instructions(connection):
-        sqlite = connection.connection.driver_connection
-        sqlite.set_progress_handler(lambda: work.append(1), 1)
-
-    def add_rows(connection):
-        work.extend([1] * connection.exec_driver_sql(_ROWS_READ).scalar())
-
-    listeners = {"begin": count_instructions}
-    if not db.serves_one_host:
-        listeners = dict.fromkeys(("commit", "rollback"), add_rows)
-    for listener in listeners.items():
-        event.listen(Engine, *listener)
-    try:
-        act()
-    finally:
-        for listener in listeners.items():
-            event.remove(Engine, *listener)
-    return len(work)

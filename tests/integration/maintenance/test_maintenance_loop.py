@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import insert, text
 
 from shared.db.database import Database
+from shared.db.models.jobs import Job
 from shared.errors import DatabaseUnavailable, EngineError
+from shared.jobs.actions import cancel
 from shared.jobs.lease import fail_job
 from shared.maintenance.leader import acquire_leadership, release_leadership
 from shared.maintenance.loop import MAX_PENDING_NOTIFICATIONS, MaintenanceLoop
+from shared.maintenance.rescue import requeue_expired_leases
 from shared.settings import Settings
 from shared.states import JobState
 from shared.storage import Storage
+from tests.support.database_work import work_of
 from tests.support.databases import ON_BOTH
-from tests.support.job_rows import LEASE, claim, row, submit
+from tests.support.job_rows import LEASE, claim, columns, row, submit
 
 
 class FakeNotifier:
@@ -162,3 +167,24 @@ def test_a_database_out_of_reach_is_told_as_such(tmp_path):
     with pytest.raises(DatabaseUnavailable, match="unable to open"):
         missing.ping()
     missing.close()
+
+
+def test_a_rescue_reads_no_more_beside_a_thousand_ended_jobs(db):
+    def copy_ended(count, first):
+        ended = columns(row(db, job_id))
+        del ended["demand"]  # the database computes it
+        with db.write() as session:
+            session.execute(
+                insert(Job),
+                [{**ended, "id": f"job_{first + n}"} for n in range(count)],
+            )
+            session.execute(text("ANALYZE"))
+
+    job_id = submit(db)
+    cancel(db, "own_a", job_id)
+    copy_ended(2, 0)
+
+    few = work_of(db, lambda: requeue_expired_leases(db))
+    copy_ended(1000, 2)
+
+    assert 0 < work_of(db, lambda: requeue_expired_leases(db)) < 2 * few
